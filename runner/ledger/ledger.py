@@ -161,7 +161,7 @@ class Ledger:
         found = [RunRecord(*row) for row in self.rows(select(*_RUN).where(*wanted).order_by(runs.c.id))]
         for record in found:
             times = (record.created_at, record.started_at, record.ended_at or 0)
-            if not all(isinstance(at, int) and 0 <= at < _END_OF_TIME_US for at in times):
+            if not all(type(at) is int and 0 <= at < _END_OF_TIME_US for at in times):
                 raise damaged(self.path, f"a time of {record.name}/{record.run} has changed by itself")
         return found
 

@@ -171,7 +171,6 @@ def test_a_changed_optout_is_found(killed: Path, row: tuple[int, int, int]) -> N
             note_optouts(ledger, [OptOut("+12025550102", is_out, at, OptOutSource.REPLY)])
         ledger.refuse_damage(1)
         with ledger.writing() as connection:
-            connection.exec_driver_sql("DROP TRIGGER optouts_of_older_versions")  # damage runs none
             connection.exec_driver_sql("UPDATE optouts SET destination = '+1202555010' || ?, is_out = ?, at = ?", row)
         with pytest.raises(BrokenLedgerError, match="1 opt-out has been changed"):
             ledger.refuse_damage(1)
