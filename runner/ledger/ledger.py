@@ -24,9 +24,12 @@ from runner.ledger.migrations import no_ledger, prepare_schema
 from runner.ledger.place import refuse_shared_file
 from runner.ledger.tables import SENDING, approvals, events, messages, meta, runs
 from runner.ledger.transitions import settle_dead
-from runner.ledger.trust import checksum, refuse_damage, refuse_damaged_log, refuse_uncounted
+from runner.ledger.trust import checksum, damaged, refuse_damage, refuse_damaged_log, refuse_uncounted
 
 _STATUSES = (SENDING, Status.ACCEPTED.value, Status.REJECTED.value, Status.UNKNOWN.value)
+
+# The year 10,000, in microseconds since the epoch. No datetime is later.
+_END_OF_TIME_US = 253_402_300_800_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +153,17 @@ class Ledger:
 
     def newest_time(self) -> int:
         """When a run last started or ended; 0 for an empty ledger."""
-        times = (select(func.max(column)) for column in (runs.c.started_at, runs.c.ended_at))
-        return max(self.scalar(query) or 0 for query in times)
+        return max((max(record.started_at, record.ended_at or 0) for record in self.runs()), default=0)
 
     def runs(self, name: str | None = None, run: str | None = None) -> list[RunRecord]:
-        """The runs of a campaign, or all runs, oldest first."""
+        """The runs of a campaign, or all runs, oldest first. Raises BrokenLedgerError if a time is damaged."""
         wanted = [column == value for column, value in ((runs.c.name, name), (runs.c.run, run)) if value is not None]
-        return [RunRecord(*row) for row in self.rows(select(*_RUN).where(*wanted).order_by(runs.c.id))]
+        found = [RunRecord(*row) for row in self.rows(select(*_RUN).where(*wanted).order_by(runs.c.id))]
+        for record in found:
+            times = (record.created_at, record.started_at, record.ended_at or 0)
+            if not all(type(at) is int and 0 <= at < _END_OF_TIME_US for at in times):
+                raise damaged(self.path, f"a time of {record.name}/{record.run} has changed by itself")
+        return found
 
     def begin_run(
         self,

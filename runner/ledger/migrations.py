@@ -107,8 +107,9 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     ),
     # So that an opt-out that changed by itself is found.
     7: ("ALTER TABLE optouts ADD COLUMN checksum INTEGER",),
-    # So that what a program before checksums changes meanwhile doesn't look like damage. Then replies that may be
-    # opt-outs, for a person to read.
+    # A `campaign receipts` of a version before checksums may go on. What it changes must not look like damage, which
+    # runs no trigger. A new ledger never had such a process, so it has no triggers. The table is for replies that may be
+    # opt-outs, which a person reads.
     8: (
         """CREATE TRIGGER messages_of_older_versions AFTER UPDATE OF status ON messages
         WHEN old.status = 'unknown' AND new.checksum IS old.checksum BEGIN

@@ -22,7 +22,6 @@ message was not received. So nobody is texted twice.
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -36,7 +35,6 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     case,
-    event,
     literal_column,
 )
 from sqlalchemy.types import TypeDecorator
@@ -151,18 +149,6 @@ messages = Table(
 Index("messages_by_destination", messages.c.destination, messages.c.claimed_at)
 Index("messages_by_umid", messages.c.umid)
 
-# A version before checksums may still write: its `campaign receipts` goes on while the ledger is upgraded. Then the
-# checksum would belong to what was there before, like after damage, which runs no trigger.
-event.listen(
-    messages,
-    "after_create",
-    DDL(  # type: ignore[no-untyped-call]
-        "CREATE TRIGGER messages_of_older_versions AFTER UPDATE OF status ON messages "
-        "WHEN old.status = 'unknown' AND new.checksum IS old.checksum BEGIN "
-        "UPDATE messages SET checksum = NULL WHERE run_id = new.run_id AND message_id = new.message_id; END"
-    ),
-)
-
 # One row per message that has receipts, with all its receipts merged. The ledger may not know the message: a receipt
 # can arrive before the answer, or be about a message of another ledger.
 receipts = Table(
@@ -196,16 +182,6 @@ optouts = Table(
     Column("word", String(40)),
     Column("checksum", Integer),  # of destination, is_out and at; null: an older version wrote the opt-out
     sqlite_with_rowid=False,
-)
-
-event.listen(
-    optouts,
-    "after_create",
-    DDL(  # type: ignore[no-untyped-call]
-        "CREATE TRIGGER optouts_of_older_versions AFTER UPDATE OF is_out, at ON optouts "
-        "WHEN new.checksum IS old.checksum BEGIN "
-        "UPDATE optouts SET checksum = NULL WHERE destination = new.destination; END"
-    ),
 )
 
 # Replies that may be opt-outs. Each waits until a person has decided.

@@ -120,10 +120,11 @@ def _damaged_content(ledger: Ledger) -> Iterator[str]:
                 yield f"{name}/{run}: {count:,} messages {words}, such as {first}"
         if changed_rows := changed_optouts(connection):
             yield f"{counted(changed_rows, 'opt-out has', 'opt-outs have')} been changed"
-        for run_id, name, run in connection.execute(select(runs.c.id, runs.c.name, runs.c.run)).all():
-            yield from (f"{name}/{run}: {words}" for words in unreadable(connection, run_id))
-            if changed := [*changed_messages(connection, run_id)]:
-                yield f"{name}/{run}: {len(changed):,} messages that changed by themselves, such as {changed[0]}"
+        for record in ledger.runs():
+            name = f"{record.name}/{record.run}"
+            yield from (f"{name}: {words}" for words in unreadable(connection, record.id))
+            if changed := [*changed_messages(connection, record.id)]:
+                yield f"{name}: {len(changed):,} messages that changed by themselves, such as {changed[0]}"
     if broken := broken_link(ledger):
         yield f"the audit trail: {broken}"
 

@@ -179,7 +179,11 @@ def test_it_has_the_columns_and_indexes_of_a_new_one(older: Path, tmp_path: Path
         open_ledger(str(path), create=True).close()
         connection = sqlite3.connect(path)
         names = [
-            name for (name,) in connection.execute("select name from sqlite_master where sql is not null order by 1")
+            name
+            for name, kind in connection.execute(
+                "select name, type from sqlite_master where sql is not null order by 1"
+            )
+            if kind != "trigger"  # for older processes, which a new ledger never had
         ]
         shapes.append([(name, connection.execute(f"pragma table_xinfo({name})").fetchall(),
                         connection.execute(f"pragma index_xinfo({name})").fetchall()) for name in names])  # fmt: skip

@@ -171,7 +171,6 @@ def test_a_changed_optout_is_found(killed: Path, row: tuple[int, int, int]) -> N
             note_optouts(ledger, [OptOut("+12025550102", is_out, at, OptOutSource.REPLY)])
         ledger.refuse_damage(1)
         with ledger.writing() as connection:
-            connection.exec_driver_sql("DROP TRIGGER optouts_of_older_versions")  # damage runs none
             connection.exec_driver_sql("UPDATE optouts SET destination = '+1202555010' || ?, is_out = ?, at = ?", row)
         with pytest.raises(BrokenLedgerError, match="1 opt-out has been changed"):
             ledger.refuse_damage(1)
@@ -228,3 +227,12 @@ def test_what_no_version_wrote_is_damage(killed: Path, statement: str, words: st
             with pytest.raises(BrokenLedgerError, match="an unknown source, '#ommand'"):
                 opted_out(ledger, ["+12025550102"])
         assert words in "\n".join(damage(ledger))
+
+
+def test_a_time_that_no_clock_has_is_damage(killed: Path) -> None:
+    with open_ledger(str(killed), create=False) as ledger:
+        with ledger.writing() as connection:
+            connection.exec_driver_sql("UPDATE runs SET ended_at = 1154717277336754038")
+        for look in (Ledger.newest_time, damage):
+            with pytest.raises(BrokenLedgerError, match="a time of sale/main has changed by itself"):
+                look(ledger)
