@@ -237,7 +237,7 @@ def _scan(path: Path, sheet: str, remarks: list[str]) -> dict[int, tuple[int, st
             widest = 0
             for piece in _pieces(path, _unpacked(path, archive, part)):
                 if _WIDE.search(piece):
-                    widest = max(widest, *(_column(letters) for letters, _ in _ADDRESS.findall(piece)))
+                    widest = max([widest, *(_column(letters) for letters, _ in _ADDRESS.findall(piece))])
                 hidden += len(_HIDDEN.findall(piece)) if b'hidden="' in piece else 0
                 for start, words in _without_value(piece):
                     row, column = _address(path, piece, start, words)
