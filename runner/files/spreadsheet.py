@@ -51,8 +51,8 @@ _NO_VALUE = re.compile(
 )
 _CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
 _HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
-_ADDRESS = re.compile(rb'r="([A-Z]{1,3})([0-9]{1,7})"')
-_WIDE = re.compile(rb'r="[A-Z][A-Z]')  # column 27 and later
+_ADDRESS = re.compile(rb'r="([A-Za-z]+)([0-9]+)"')
+_FAR_CELL = re.compile(rb'r="[A-Za-z](?:[A-Za-z]|[0-9]{7})')  # in column 27 or later, or in row 1,000,000 or later
 _SHEET = re.compile(r"xl/worksheets/[^/]*\.xml")
 _WORKBOOK = re.compile(r"xl/workbook\w*\.xml")
 _FAR = 'delete the cells far from the table, or save it as "CSV UTF-8"'
@@ -234,19 +234,20 @@ def _scan(path: Path, sheet: str, remarks: list[str]) -> dict[int, tuple[int, st
     try:
         with ZipFile(path) as archive:
             part = archive.getinfo(_part(archive, sheet))
-            widest = 0
+            widest = lowest = 0
             for piece in _pieces(path, _unpacked(path, archive, part)):
-                if _WIDE.search(piece):
-                    widest = max([widest, *(_column(letters) for letters, _ in _ADDRESS.findall(piece))])
+                if _FAR_CELL.search(piece):
+                    for letters, row in _ADDRESS.findall(piece):
+                        widest, lowest = max(widest, _column(letters[:9].upper())), max(lowest, int(row[:9]))
                 hidden += len(_HIDDEN.findall(piece)) if b'hidden="' in piece else 0
                 for start, words in _without_value(piece):
-                    row, column = _address(path, piece, start, words)
-                    found[row] = min((column, words), found.get(row, (column, words)))
+                    place, column = _address(path, piece, start, words)
+                    found[place] = min((column, words), found.get(place, (column, words)))
             # A cell far from the others: calamine keeps every cell between them.
-            if widest * _MOST_ROWS > _MOST_CELLS:
+            if widest * _MOST_ROWS > _MOST_CELLS or lowest > _MOST_ROWS:
                 pieces = _pieces(path, _unpacked(path, archive, part))
-                rows = max(int(row) for piece in pieces for _, row in _ADDRESS.findall(piece))
-                if rows * widest > _MOST_CELLS:
+                rows = max(int(row[:9]) for piece in pieces for _, row in _ADDRESS.findall(piece))
+                if rows * widest > _MOST_CELLS or rows > _MOST_ROWS:
                     what = f'{path}: the sheet "{sheet}" reaches to row {rows:,} and column {widest:,}, too far to read'
                     raise InputError.of(what, _FAR)
     except (BadZipFile, KeyError, ET.ParseError, NotImplementedError, EOFError):

@@ -19,7 +19,10 @@ def read(path: Path) -> int:
     return sum(len(batch.rows) for batch in read_rows(Source(path)))
 
 
-@pytest.mark.parametrize("cell", ['<c r="XFD1048576"><v>1</v></c>', '<c r="CZ900000"><v>1</v></c>'])
+FAR_CELLS = ["XFD1048576", "CZ900000", "xfd1048576", "A99999999999", "B9999999", "ZZZZZZZZZZZZ1"]
+
+
+@pytest.mark.parametrize("cell", [f'<c r="{address}"><v>1</v></c>' for address in FAR_CELLS])
 def test_a_cell_far_from_the_table(tmp_path: Path, cell: str) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ["+6591234567", cell]]})
     for reading in (lambda: read_header(Source(path)), lambda: read(path), lambda: spreadsheet.filled_sheets(path)):
