@@ -16,6 +16,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from runner.base.errors import InputError
 from runner.base.placeholders import UNCALCULATED
+from runner.base.text import quoted
 from runner.files.number_formats import NumberFormat, number_format
 
 _CHUNK = 1 << 20  # more than any cell: a cell has at most 32,767 characters
@@ -51,6 +52,8 @@ _SHARED = re.compile(rb"<(?P<prefix>(?:\w+:)?)si(?:\s[^>]*)?(?:/>|>(?P<content>.
 _TAG = re.compile(rb"<[^>]*>")
 _HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
 _ADDRESS = re.compile(rb'r="([A-Z]{1,3})([0-9]{1,7})"')
+_IMPOSSIBLE = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="(?![A-Z]{1,3}[0-9]{1,7}")([^"]*)')
+_MOST_ROWS = 1 << 20
 SHEET = re.compile(r"xl/worksheets/[^/]*\.xml")
 _WORKBOOK = re.compile(r"xl/workbook\w*\.xml")
 FAR = 'delete the cells far from the table, or save it as "CSV UTF-8"'
@@ -94,6 +97,9 @@ def scan(path: Path, sheet: str) -> Scan | None:
             for piece in _pieces(path, unpacked(path, archive, archive.getinfo(found.part))):
                 found.cells += piece.count(b"<c ") + piece.count(b":c ")
                 if wider.search(piece):
+                    if cell := _IMPOSSIBLE.search(piece):
+                        what = f"{path} has a cell with the address {quoted(cell[1].decode('ascii', 'replace'))}"
+                        raise InputError.of(what, "open it in a spreadsheet program and save it again")
                     found.widest = max(found.widest, *(_column(letters) for letters, _ in _ADDRESS.findall(piece)))
                     wider = _wider_than(found.widest)
                 if address := _ADDRESS.search(piece, max(piece.rfind(b"<c "), piece.rfind(b":c "), 0)):
@@ -110,9 +116,11 @@ def scan(path: Path, sheet: str) -> Scan | None:
 
 
 def _wider_than(column: int) -> re.Pattern[bytes]:
-    """A pattern for the address of a cell after this column; after Z, of any cell with two letters."""
+    """A pattern for the address of a cell after this column; after Z, of any cell with two letters. Impossible
+    addresses match too.
+    """
     letter = rb"[%c-Z][0-9]|" % (65 + column) if column < 26 else b""
-    return re.compile(rb'r="(?:%s[A-Z][A-Z])' % letter)
+    return re.compile(rb'\br="(?:%s[A-Z][A-Z]|[a-z]|[A-Z][0-9]{8})' % letter)
 
 
 def trimmed(path: Path, found: Scan, file: IO[bytes]) -> None:
@@ -128,7 +136,7 @@ def trimmed(path: Path, found: Scan, file: IO[bytes]) -> None:
             return _pieces(path, unpacked(path, archive, archive.getinfo(found.part)))
 
         width, last = _table(pieces(), blank)
-        if width * last > _MOST_CELLS:
+        if width * last > _MOST_CELLS or last > _MOST_ROWS:
             what = f"{path}: the sheet's table has {last:,} rows and {width:,} columns, too many to read"
             raise InputError.of(what, FAR)
 

@@ -42,7 +42,16 @@ def test_columns_are_found(header: list[str], expected: dict[str, int]) -> None:
     assert list(expected.items()) == list(found.items())
 
 
-@pytest.mark.parametrize(("header", "words"), [(["phone", "outcome"], "umid"), (["key", "result"], "outcome")])
+WRONG_HEADERS = [
+    (["phone", "outcome"], "umid"),
+    (["key", "result"], "outcome"),
+    (["C-17", "success"], 'the first row has data, not column names: "C-17", "success"; add a row with the column'),
+    (["Key (column 1)", "KEY (column 2)", "outcome"], r'two columns named "key" \(columns 1 and 2\); rename one'),
+    (["key", "outcome", "out_come"], r'two columns named "outcome" \(columns 2 and 3\)'),
+]
+
+
+@pytest.mark.parametrize(("header", "words"), WRONG_HEADERS)
 def test_missing_columns_are_told(header: list[str], words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         find_columns(header, "f.csv")

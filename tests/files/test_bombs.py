@@ -27,6 +27,7 @@ FAR = {
     "a space in the last cell of the row": '<c r="XFD2" t="inlineStr"><is><t> </t></is></c>',
     "a number far below and beside": '<c r="CZ900000"><v>1</v></c>',
     "a format without a value in the last row": '<c r="A1048576" s="1"/>',
+    "a number in an impossible row": '<c r="C9999999"><v>1</v></c>',
     "a space in the last row": '<c r="A1048576" t="inlineStr"><is><t>&#160;</t></is></c>',
 }
 
@@ -61,6 +62,23 @@ def test_shared_spaces_are_no_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         sheet_xml.trimmed(path, found, file)
         copy = ZipFile(file).read("xl/worksheets/sheet1.xml")
     assert [b"A1", b"A3"] == re.findall(rb'<c r="(\w+)"', copy)
+
+
+@pytest.mark.parametrize("address", ["xfd1048576", "A99999999999", "ZZZZZZZZZZZZ1"])
+def test_a_cell_with_an_impossible_address(tmp_path: Path, address: str) -> None:
+    path = write_workbook(
+        tmp_path / "a.xlsx", {"people": [["phone"], ["+6591234567", f'<c r="{address}"><v>1</v></c>']]}
+    )
+    for reading in (lambda: read_header(Source(path)), lambda: read(path), lambda: spreadsheet.filled_sheets(path)):
+        with pytest.raises(InputError, match=f'has a cell with the address "{address}"; open it in a spreadsheet'):
+            reading()
+
+
+def test_a_value_in_an_impossible_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_xml, "_SMALL_AREA", 1 << 8)
+    path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ['<c r="A9999999"><v>1</v></c>']]})
+    with pytest.raises(InputError, match="the sheet's table has 9,999,999 rows and 1 columns, too many to read"):
+        read(path)
 
 
 def test_a_table_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

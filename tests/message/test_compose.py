@@ -7,7 +7,7 @@ import pytest
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Encoding, Remark, RemarkKind, Text
-from runner.message.compose import Composer, field_names
+from runner.message.compose import Composer, column_of, field_names
 from runner.message.template import compile_template
 from tests.message.composing import composed_row
 
@@ -303,3 +303,18 @@ HEADERS = [
 @pytest.mark.parametrize(("header", "names", "why"), HEADERS, ids=[row[-1] for row in HEADERS])
 def test_names(header: list[str], names: dict[str, str], why: str) -> None:
     assert names == field_names(header)
+
+
+USES = [
+    ("first_name", "first_name", "as written"),
+    ("First_Name", "First Name", "an alias as written"),
+    ("FIRST_NAME", None, "two columns that differ only in letter case"),
+    ("CITY", "city", "in another case"),
+    ("pre\u0301nom", "Pr\u00e9nom", "in another form"),
+    ("town", None, "no column"),
+]
+
+
+@pytest.mark.parametrize(("name", "column", "why"), USES, ids=[row[-1] for row in USES])
+def test_the_column_of_a_field(name: str, column: str | None, why: str) -> None:
+    assert column == column_of(name, field_names(["First Name", "first_name", "city", "Pr\u00e9nom"]))
