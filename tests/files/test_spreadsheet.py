@@ -47,7 +47,17 @@ def test_values(tmp_path: Path, value: str | float, expected: str, why: str) -> 
 
 
 def test_kinds_of_cells(tmp_path: Path) -> None:
-    cells = [workbook.TRUE, 12.5, 3, workbook.DATE, workbook.MOMENT, workbook.TIME, "12.5", "true", 1e20]
+    cells: list[workbook.Cell] = [
+        workbook.TRUE,
+        12.5,
+        3,
+        workbook.DATE,
+        workbook.MOMENT,
+        workbook.TIME,
+        "12.5",
+        "true",
+        1e20,
+    ]
     path = write_workbook(tmp_path / "a.xlsx", {"One": [[f"c{place}" for place in range(len(cells))], cells]})
     expected = [Kind.BOOLEAN, Kind.NUMBER, Kind.NUMBER, Kind.DATE, Kind.DATE, None, None, None, None]
     (row,) = rows(Source(path))

@@ -291,7 +291,7 @@ def test_texts_decide_on_the_types_of_the_file(tmp_path: Path, processes: int, m
 def test_texts_decide_on_the_types_of_cells(tmp_path: Path) -> None:
     file = typed_folder(tmp_path, "people.xlsx")
     false = workbook.TRUE.replace(">1<", ">0<")
-    rows_written = [
+    rows_written: list[list[workbook.Cell]] = [
         ["mobile", "vip", "n", "sum", "at"],
         ["+6591234567", workbook.TRUE, 2, 0.1 + 0.2, workbook.MOMENT],
         ["+6581234567", false, 1, 5, workbook.MOMENT],
