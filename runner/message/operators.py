@@ -144,7 +144,9 @@ def calculated(word: str, left: object, right: object) -> object:
     if type(left) is int and type(right) is int:
         return _OPERATORS[word](left, right)
     texts = [value for value in (left, right) if isinstance(value, str)]
-    if texts and (word not in "+*%" or any(_NUMBER.fullmatch(text) for text in texts)):
+    # "+" joins texts, and "%" fills a text in.
+    meant = [left] if word == "%" and isinstance(left, str) else texts
+    if texts and (word not in "+*%" or all(_NUMBER.fullmatch(text) for text in meant)):
         joins = " to calculate, or ~ to join texts" if word == "+" else ""
         raise FilterError(f"{quoted(texts[0])} is text, and {word} needs numbers; write | int or | float{joins}")
     if word == "+" and len(texts) == 1:
