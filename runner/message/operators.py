@@ -28,8 +28,10 @@ _NUMBER = re.compile(r"\s*[-+]?[0-9][0-9.,]*\s*")
 _DIGITS_FIRST = re.compile(r"\s*[-+]?[0-9]")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}")
 _ZERO = re.compile(r"[-+]?0+([.,]0+)?")
+# What programs write for no value.
+_NOTHING = frozenset({"none", "null", "nil", "nan", "n/a", "na", "-", "\\n"})
 # Most texts begin with another character.
-_BEGINS_NO = frozenset(character for word in (*NO, "+", "-", " ") for character in (word[0], word[0].upper()))
+_BEGINS_NO = frozenset(character for word in (*NO, *_NOTHING, "+", " ") for character in (word[0], word[0].upper()))
 
 
 class TextAsTruthError(Exception):
@@ -37,6 +39,8 @@ class TextAsTruthError(Exception):
 
     def __init__(self, name: str, text: str) -> None:
         kind = "int" if _ZERO.fullmatch(text.strip()) else "bool"
+        if text.strip().casefold() in _NOTHING:
+            kind = "bool(false)"
         self.remedy = f'write {name} | {kind}, or {name} != "" to ask whether the cell is filled'
         super().__init__(f"{name} is the text {quoted(text)}, which a condition takes as true")
 
@@ -48,7 +52,7 @@ def tested(value: object, name: str, is_shown: bool) -> object:
     """
     if isinstance(value, str) and value[:1] in _BEGINS_NO and len(value) < 16:
         text = value.strip().casefold()
-        if text == "false" or _ZERO.fullmatch(text) or (text in NO and not is_shown):
+        if text == "false" or _ZERO.fullmatch(text) or (not is_shown and (text in NO or text in _NOTHING)):
             raise TextAsTruthError(name, value)
     return value
 

@@ -71,6 +71,7 @@ TRUTHS = [
     ("{% if vip %}VIP{% endif %}", "0.00", "vip | int"),
     ("{% if vip %}VIP{% endif %}", "f", "vip | bool"),
     ("{% if vip %}VIP{% endif %}", "Falsch", "vip | bool"),
+    ("{% if vip %}VIP{% endif %}", "NULL", "vip | bool(false)"),
     ("{% if x %}{% elif vip %}VIP{% endif %}", "no", "vip | bool"),
     ("{% if x or vip %}VIP{% endif %}", "no", "vip | bool"),
     ("{% if not vip %}Member{% endif %}", "no", "vip | bool"),
