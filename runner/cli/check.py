@@ -1,4 +1,4 @@
-"""`campaign check`: check campaign files, their templates and the headers of recipient files; no network, no rows."""
+"""`campaign check`: check campaign files, their templates, and the recipients' headers and first rows; no network."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ def command(
     as_json: Json = False,
     unmask: Unmask = False,
 ) -> int:
-    """Show every error in campaign files and their project. Reads no recipients."""
+    """Show every error in campaign files and their project. Reads only the first recipients."""
     from runner.campaign.project import read_project
     from runner.plan.inputs import check_first_rows, load_inputs
     from runner.run.paths import PROJECT_FILE, project_of

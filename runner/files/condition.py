@@ -236,11 +236,9 @@ def _sql_name(name: str) -> str:
 def _no_order(column: str, text: str, where: str = "") -> tuple[str, str]:
     """Explain that the order of texts isn't that of the numbers or dates in them."""
     if _NUMBER.fullmatch(text):
-        what = f"{column} is text, and <, > and BETWEEN order text by letters: '9' comes after '100'"
-        return (
-            f"{what} ({quoted(text)}{where})",
-            f"write CAST({column} AS INT), or AS DOUBLE, and numbers without quotes",
-        )
+        value = f" ({quoted(text)}{where})" if where else ""
+        what = f"{column} is text, and <, > and BETWEEN order text by letters: '9' is after '100'{value}"
+        return what, f"write CAST({column} AS INT), or AS DOUBLE, and numbers without quotes"
     what = f"{quoted(text)}{where} is text that <, > and BETWEEN can't order"
     return what, f"write DATE({column}, '%d/%m/%Y') > DATE '2026-12-31' for a date such as 31/12/2026"
 

@@ -43,7 +43,7 @@ def read_records(source: Source, remarks: list[str], *, header_only: bool) -> Ge
     """
     with readable(source.path), _book(source.path) as book:
         name = _sheet_name(source, book, remarks)
-        # Also for `check`, which reads no rows: calamine loads the whole sheet, and the scan refuses a huge one.
+        # Also if only the header is read: calamine loads the whole sheet, and the scan refuses a huge one.
         found = scan(source.path, name)
         if found is None:
             words = (

@@ -108,8 +108,8 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     # So that an opt-out that changed by itself is found.
     7: ("ALTER TABLE optouts ADD COLUMN checksum INTEGER",),
     # A `campaign receipts` of a version before checksums may go on. What it changes must not look like damage, which
-    # runs no trigger. A new ledger never had such a process, so it has no triggers. The table is for replies that may be
-    # opt-outs, which a person reads.
+    # runs no trigger. A new ledger never had such a process, so it has no triggers. The table has the replies that may
+    # be opt-outs, until a person decides.
     8: (
         """CREATE TRIGGER messages_of_older_versions AFTER UPDATE OF status ON messages
         WHEN old.status = 'unknown' AND new.checksum IS old.checksum BEGIN

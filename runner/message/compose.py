@@ -150,7 +150,7 @@ class Composer:
     def _differs(self, text: str, values: Mapping[str, str]) -> bool:
         """Whether these values give another text, or none."""
         try:
-            return self.template.render(values).strip() != text
+            return self.template.render(values, self.kinds).strip() != text
         except Exception:  # no text, for whatever reason
             return True
 

@@ -28,8 +28,10 @@ _NUMBER = re.compile(r"\s*[-+]?[0-9][0-9.,]*\s*")
 _DIGITS_FIRST = re.compile(r"\s*[-+]?[0-9]")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}")
 _ZERO = re.compile(r"[-+]?0+([.,]0+)?")
+# What programs write for no value.
+_NOTHING = frozenset({"none", "null", "nil", "nan", "n/a", "na", "-", "\\n"})
 # Most texts begin with another character.
-_BEGINS_NO = frozenset(character for word in (*NO, "+", "-", " ") for character in (word[0], word[0].upper()))
+_BEGINS_NO = frozenset(character for word in (*NO, *_NOTHING, "+", " ") for character in (word[0], word[0].upper()))
 
 
 class TextAsTruthError(Exception):
@@ -37,6 +39,8 @@ class TextAsTruthError(Exception):
 
     def __init__(self, name: str, text: str) -> None:
         kind = "int" if _ZERO.fullmatch(text.strip()) else "bool"
+        if text.strip().casefold() in _NOTHING:
+            kind = "bool(false)"
         self.remedy = f'write {name} | {kind}, or {name} != "" to ask whether the cell is filled'
         super().__init__(f"{name} is the text {quoted(text)}, which a condition takes as true")
 
@@ -48,7 +52,7 @@ def tested(value: object, name: str, is_shown: bool) -> object:
     """
     if isinstance(value, str) and value[:1] in _BEGINS_NO and len(value) < 16:
         text = value.strip().casefold()
-        if text == "false" or _ZERO.fullmatch(text) or (text in NO and not is_shown):
+        if text == "false" or _ZERO.fullmatch(text) or (not is_shown and (text in NO or text in _NOTHING)):
             raise TextAsTruthError(name, value)
     return value
 
@@ -144,7 +148,9 @@ def calculated(word: str, left: object, right: object) -> object:
     if type(left) is int and type(right) is int:
         return _OPERATORS[word](left, right)
     texts = [value for value in (left, right) if isinstance(value, str)]
-    if texts and (word not in "+*%" or any(_NUMBER.fullmatch(text) for text in texts)):
+    # "+" joins texts, and "%" fills a text in.
+    meant = [left] if word == "%" and isinstance(left, str) else texts
+    if texts and (word not in "+*%" or all(_NUMBER.fullmatch(text) for text in meant)):
         joins = " to calculate, or ~ to join texts" if word == "+" else ""
         raise FilterError(f"{quoted(texts[0])} is text, and {word} needs numbers; write | int or | float{joins}")
     if word == "+" and len(texts) == 1:

@@ -1,7 +1,7 @@
 """Read the campaign file, the recipients' header and the template, and check them against each other.
 
-This is all that `campaign check` does, and the first step of `plan` and `run`: no row is read, nothing is rendered. All
-problems are reported together, each with its position.
+This is the first step of `check`, `plan` and `run`: no row is read, nothing is rendered. All problems are reported
+together, each with its position. `check` then looks at the first rows.
 """
 
 import os

@@ -23,7 +23,7 @@ from tests.cli.workplace import MINIMAL, Workplace, ended, people, person
 from tests.ledger.test_trust import swapped
 
 RUN = ("run", "hello.yaml", "--yes")
-HERE, FAR = "UTC", "Etc/GMT-8"
+HERE, FAR = "UTC", "Asia/Singapore"
 """Two zones whose clocks are eight hours apart all year."""
 
 

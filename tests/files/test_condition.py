@@ -139,7 +139,7 @@ WRONG_TEXT = [
     *(
         (
             where,
-            "amount is text, and <, > and BETWEEN order text by letters: '9' comes after '100' (\"5\")",
+            "amount is text, and <, > and BETWEEN order text by letters: '9' is after '100'",
             "write CAST",
         )
         for where in (

@@ -12,11 +12,12 @@ from runner.message.template import MistakeError, RenderError, compile_template
 TYPED = {
     "flag": Kind.BOOLEAN, "off": Kind.BOOLEAN, "n": Kind.NUMBER, "zero": Kind.NUMBER, "price": Kind.NUMBER,
     "day": Kind.DATE, "at": Kind.DATE, "utc": Kind.DATE, "tags": Kind.LIST, "sums": Kind.LIST, "word": Kind.TEXT,
+    "text": Kind.TEXT,
 }  # fmt: skip
 CELLS = {
     "flag": "true", "off": "false", "n": "12", "zero": "0", "price": "19.9", "day": "2026-12-01",
     "at": "2026-12-01 18:30:00", "utc": "2026-12-01 23:30:00+00:00", "tags": '["a","ü"]',
-    "sums": "[1,0.30000000000000004]", "word": "no", "empty": "",
+    "sums": "[1,0.30000000000000004]", "word": "no", "text": "7", "empty": "",
 }  # fmt: skip
 
 VALUES = [
@@ -40,6 +41,8 @@ VALUES = [
     ("{% if word|bool %}a{% else %}b{% endif %}{% if flag|bool %}c{% endif %}", "bc", "the filter bool"),
     ("{% if word != '' %}a{% endif %}{% if word is defined %}b{% endif %}", "ab", "whether a cell is filled"),
     ("{% if empty|default(false) %}a{% else %}b{% endif %}", "b", "an empty cell"),
+    ("{{ 'No. ' + text + '!' }} {{ '%s x %d' % (text, n) }} {{ '-' * 3 }} {{ text ~ text }}", "No. 7! 7 x 12 --- 77",
+     "joined text"),
     ("{{ 0.1 + 0.2 }}{% if 0.1 + 0.2 == 0.3 %}a{% endif %} {{ 1e-7 }} {{ (19.99 * 100)|int }}", "0.3a 0.0000001 1999",
      "no noise of floats"),
 ]  # fmt: skip
@@ -54,7 +57,10 @@ def test_values(source: str, expected: str, why: str) -> None:
 @pytest.mark.parametrize(("source", "expected", "why"), VALUES, ids=[row[-1] for row in VALUES])
 def test_values_of_a_spreadsheet(source: str, expected: str, why: str) -> None:
     """Its columns have no kinds; each cell has one."""
-    cells = {name: TypedText(text, TYPED[name]) if text and name != "word" else text for name, text in CELLS.items()}
+    cells = {
+        name: TypedText(text, TYPED[name]) if text and name not in ("word", "text") else text
+        for name, text in CELLS.items()
+    }
     assert expected == compile_template(source, "t", zone="Asia/Singapore").render(cells, {})
 
 
@@ -65,6 +71,7 @@ TRUTHS = [
     ("{% if vip %}VIP{% endif %}", "0.00", "vip | int"),
     ("{% if vip %}VIP{% endif %}", "f", "vip | bool"),
     ("{% if vip %}VIP{% endif %}", "Falsch", "vip | bool"),
+    ("{% if vip %}VIP{% endif %}", "NULL", "vip | bool(false)"),
     ("{% if x %}{% elif vip %}VIP{% endif %}", "no", "vip | bool"),
     ("{% if x or vip %}VIP{% endif %}", "no", "vip | bool"),
     ("{% if not vip %}Member{% endif %}", "no", "vip | bool"),
@@ -146,6 +153,7 @@ FAILS = [
     ("{% if n is odd %}{% endif %}", '"9" is text, never "odd"; write | int'),
     ("{{ n * 2 }}", '"9" is text, and * needs numbers; write | int'),
     ("{{ n + m }}", "to calculate, or ~ to join texts"),
+    ("{{ n % 2 }}", '"9" is text, and % needs numbers; write | int'),
     ("{{ n - 1 }}", '"9" is text, and - needs numbers; write | int'),
     ("{{ n / 2 }}", '"9" is text, and / needs numbers; write | int'),
     ("{{ [n, m]|max }}", '"9" is text'),
