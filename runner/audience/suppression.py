@@ -162,7 +162,7 @@ def read_list(
             raise InputError.of(what, f"save each sheet as a separate file; {_IN_DOUBT}")
         file_format = identify(path)
         junk, entries = _Junk(path, file_format.is_text), 0
-        places = (*columns.phones, columns.key, columns.country, *columns.unknown)
+        places = (*columns.phones, columns.key, columns.country)
         used = frozenset(header[place] for place in places if place is not None)
         unknown = _UnknownColumns(columns.unknown)
         with closing(reader.read_numbered(replace(source, used=used))) as rows:

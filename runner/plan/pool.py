@@ -102,12 +102,14 @@ def _started(composer: RowComposer, processes: int) -> ProcessPoolExecutor | Non
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
         context = multiprocessing.get_context("spawn")
-        executor = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(composer,))
+        executor = None
         try:
             # Each of the first jobs starts a process, which inherits the blocked signals. A signal that interrupted the
-            # start would leave a process with incomplete data, and it would print an error. Blocking isn't enough for
+            # start would leave a process with incomplete data, and it would print an error. One that interrupted the
+            # making of the semaphores would leave one, which Python reports at the end. Blocking isn't enough for
             # that: another thread of this process may get the signal.
             with interrupts.held():
+                executor = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(composer,))
                 blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *_ENDING))
                 try:
                     for _ in range(processes):
@@ -115,7 +117,8 @@ def _started(composer: RowComposer, processes: int) -> ProcessPoolExecutor | Non
                 finally:
                     signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         except BaseException:
-            executor.shutdown()
+            if executor is not None:
+                executor.shutdown()
             raise
     except (OSError, NotImplementedError):
         return None

@@ -162,6 +162,7 @@ def test_summary_is_what_json_prints(campaign: Workplace, provider: Provider) ->
         "campaign", "run", "sub_account_id", "fingerprint", "version", "created_at", "started_at", "ended_at",
         "sandbox", "sent_to",
         "sessions", "stopped", "rows", "status", "reasons", "warnings", "thresholds", "error_codes",
+        "replies_to_review",
         "segments_accepted", "delivered", "delivery", "countries", "delivery_errors", "segments_billed", "billed",
         "conversions", "files",
     }  # fmt: skip

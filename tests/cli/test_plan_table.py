@@ -15,15 +15,15 @@ ROWS = (
     "id,mobile,name,site\n"
     'k1,8123 0001,"Ann\nLee",http://a.example/x\n'
     "\n"
-    "=1+1,+6581230002,=SUM(A1),-\n"
-    "k3,12,Cy,-\n"
-    "k1,+6581230004,Dan,-\n"
+    "=1+1,+6581230002,=SUM(A1),shop\n"
+    "k3,12,Cy,shop\n"
+    "k1,+6581230004,Dan,shop\n"
 )
 HEADER = ["row", "key", "number", "text", "segments", "reason", "detail", "warnings"]
 WARNING = "an unencrypted link: http://a.example/… from the column site; use https:// if the site supports it"
 EXPECTED = [
     (2, "k1", "+6581230001", "Hi Ann\nLee http://a.example/x", 1, None, None, WARNING),
-    (4, "=1+1", "+6581230002", "Hi =SUM(A1) -", 1, None, None, None),
+    (4, "=1+1", "+6581230002", "Hi =SUM(A1) shop", 1, None, None, None),
     (5, "k3", None, None, None, "invalid_number", 'mobile: "12" is too short for a phone number in SG', None),
     (6, "k1", "+6581230004", None, None, "duplicate", 'same key "k1" as row 2', None),
 ]

@@ -80,10 +80,10 @@ def test_placeholders_and_garbled_cells(offline: Workplace) -> None:
     )
     plan = offline.here("plan", "hello.yaml", "--json").document
     placeholders, garbled = plan["warnings"]
-    words = 'has a placeholder for a missing value: "NULL" (from the column name; row 2); clear such cells in the file'
+    words = 'has a placeholder for a missing value: "NULL" (from the column name; row 3); clear such cells in the file'
     assert f"1 text {words}" == placeholders
     assert garbled.startswith(
-        '2 texts have garbled characters: "SÃ©bastien" → "Sébastien" (from the column name; row 3)'
+        '2 texts have garbled characters: "SÃ©bastien" → "Sébastien" (from the column name; row 4)'
     )
     assert {"unreadable_row": 1} == plan["excluded"]
     text = (offline.folder / "hello.yaml").read_text()

@@ -302,7 +302,7 @@ def parquet(folder: Path) -> None:
 
 @pytest.mark.parametrize("processes", [0, 1])
 def test_texts_decide_on_the_types_of_the_file(tmp_path: Path, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.plan.planner.Planner._processes", lambda _: processes)
+    monkeypatch.setattr("runner.plan.planner.Planner.processes", lambda _: processes)
     file = typed_folder(tmp_path, "people.parquet")
     parquet(tmp_path)
     rows, _ = planned(file)
@@ -335,7 +335,7 @@ def test_times_that_cannot_be_converted_are_noted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("processes", [0, 1])
 def test_a_text_that_means_no_stops_the_plan(tmp_path: Path, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.plan.planner.Planner._processes", lambda _: processes)
+    monkeypatch.setattr("runner.plan.planner.Planner.processes", lambda _: processes)
     file = write_folder(tmp_path, ANN + "2,+6581234567,Ben,no\n", template="{% if city %}VIP{% endif %}!")
     with pytest.raises(InputError, match=r'hello.j2:1: city is the text "no", which .* \(row 2\); write city \| bool'):
         planned(file)
