@@ -81,8 +81,8 @@ def _respelled(seen: KeyIndex, sheet_rows: SheetRows) -> list[str]:
     words = "row has the key of an earlier row", "rows have the key of an earlier row"
     more = ", …" if seen.respelled > len(seen.respelled_rows) else ""
     return [
-        f"{counted(seen.respelled, *words)} in another spelling, such as other letter case ({rows}{more}): is it the "
-        "same person? Each of them is a recipient"
+        f"{counted(seen.respelled, *words)} in another spelling, such as another letter case ({rows}{more}); each "
+        "is a separate recipient: if it is the same person, write the key in the same way"
     ]
 
 

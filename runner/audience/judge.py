@@ -136,7 +136,7 @@ class Judge:
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
         if key in NO_VALUES:
             # All rows with this word would count as one person.
-            words = f"{column}: {quoted(key)} stands for a missing value, but the column is the key (recipients.key)"
+            words = f"{column}: {quoted(key)} stands for a missing value; write the key (recipients.key) into the cell"
             return Exclusion(ExclusionReason.MISSING_FIELD, words)
         why = why_no_key(key)
         return Exclusion(ExclusionReason.MISSING_FIELD, f"{column}: {why}") if why else None

@@ -72,11 +72,11 @@ def review(
     as_json: bool,
     accept: Annotated[
         list[str] | None,
-        typer.Option("--accept", metavar="ID|all", help="Opt the sender of this reply out. Repeat it for several."),
+        typer.Option("--accept", metavar="ID|all", help="Opt the sender of this reply out; repeatable."),
     ] = None,
     dismiss: Annotated[
         list[str] | None,
-        typer.Option("--dismiss", metavar="ID|all", help="This reply is no opt-out. Repeat it for several."),
+        typer.Option("--dismiss", metavar="ID|all", help="Record that this reply is no opt-out; repeatable."),
     ] = None,
     sandbox: SandboxOf = None,
 ) -> tuple[int, dict[str, Any]]:
@@ -93,7 +93,7 @@ def review(
     if dismissed:
         console.print(f"{counted(len(dismissed), 'reply', 'replies')} dismissed")
     if not waiting:
-        console.print("no reply waits for review")
+        console.print("no replies to review")
     elif not as_json:
         rows = [
             (str(each.id), each.destination, f"{utc(each.at):%Y-%m-%d}", _on_one_line(each.text)) for each in waiting
@@ -101,7 +101,7 @@ def review(
         console.show_table({"id": RIGHT, "number": LEFT, "date": LEFT, "reply": FOLD}, rows)
         console.print()
         many = f"{counted(len(waiting), 'reply waits', 'replies wait')} for review"
-        console.wrap(f"{many}; --accept ID opts the sender out, --dismiss ID doesn't; all means each of them")
+        console.wrap(f"{many}; --accept ID opts the sender out, --dismiss ID doesn't; write all for every reply")
     shown = [
         {"id": each.id, "destination": each.destination, "at": iso(each.at), "text": each.text, "word": each.word}
         for each in waiting

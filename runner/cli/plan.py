@@ -52,9 +52,7 @@ def command(
     ] = OutputFormat.TEXT,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="Also write every row for people to a .csv, .xlsx or .parquet file."
-        ),
+        typer.Option("--out", metavar="FILE", help="Also write every row and text to a .csv, .xlsx or .parquet file."),
     ] = None,
     out_approval: Annotated[
         Path | None,

@@ -72,8 +72,10 @@ def _show_scope(console: Console, run: "RecordedRun") -> None:
     if (unsent := run.record.to_send - messages) > 0:
         console.warn(f"{counted(unsent, 'message')} not sent yet; after the purge, they can't be sent")
     if waiting := count_waiting_of(run.ledger, run.record.id):
-        words = counted(waiting, "reply waits for review and loses its", "replies wait for review and lose their")
-        console.warn(f"{words} text: use `campaign optouts review` first")
+        words = counted(
+            waiting, "reply waits for review and loses its text", "replies wait for review and lose their texts"
+        )
+        console.warn(f"{words}; use `campaign optouts review` first")
     if unknown:
         words = f"{counted(unknown, 'message has an', 'messages have an')} unknown outcome; `campaign reconcile` can"
         console.warn(f"{words} still settle the counts later, but messages that were not received can't be sent")

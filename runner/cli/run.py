@@ -45,7 +45,7 @@ def command(
     allow_empty: Annotated[
         bool,
         typer.Option(
-            "--allow-empty", help="With --yes: continue although nothing, or less than half of the rows, is left."
+            "--allow-empty", help="With --yes: send although every row, or more than half for one reason, is excluded."
         ),
     ] = False,
     accept_changes: Annotated[

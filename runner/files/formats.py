@@ -202,7 +202,7 @@ class _GzipFile(gzip.GzipFile):
 
 def _check_growth(path: Path, unpacked: int) -> None:
     if unpacked > _SMALL_BYTES and unpacked > _MOST_GROWTH * path.stat().st_size:
-        what = f"{path} is more than {_MOST_GROWTH} times as large when unpacked, so it is no list of recipients"
+        what = f"{path} is more than {_MOST_GROWTH} times as large when unpacked, so it is not a list of recipients"
         raise InputError.of(what, "create it again; if it is right, unpack it")
 
 

@@ -174,7 +174,7 @@ class Table:
         with _parquet(self._path):
             rows: int = self._frame.select(pl.len()).collect().item()
         if rows > _SMALL_ROWS and rows > _MOST_ROWS_PER_BYTE * self._path.stat().st_size:
-            what = f"{self._path} has {rows:,} rows that are almost all the same, so it is no list of recipients"
+            what = f"{self._path} has {rows:,} rows that are almost all the same, so it is not a list of recipients"
             raise InputError.of(what, "export it again")
         return rows
 

@@ -259,7 +259,7 @@ def check_sizes(path: Path) -> None:
 def _check_growth(path: Path, part: ZipInfo, size: int) -> None:
     """Raises InputError if so many bytes can't be those of a list."""
     if size > _SMALL_BYTES and size > _MOST_GROWTH * part.compress_size:
-        what = f"{path} is more than {_MOST_GROWTH} times as large when unpacked, so it is no list of recipients"
+        what = f"{path} is more than {_MOST_GROWTH} times as large when unpacked, so it is not a list of recipients"
         raise InputError.of(what, 'create it again; if it is right, save it as "CSV UTF-8"')
 
 

@@ -154,7 +154,7 @@ def _compares(compared: Callable[..., bool], word: str, left: object, right: obj
 def _no_text(name: str, test: Callable[..., object], value: object, *given: object) -> object:
     if isinstance(value, str):
         wanted = "bool" if name in ("true", "false", "boolean") else "int"
-        raise filters.FilterError(f'{quoted(value)} is text, never "{name}"; write | {wanted}')
+        raise filters.FilterError(f'{quoted(value)} is text, so the test "{name}" means nothing; write | {wanted}')
     return test(value, *given)
 
 

@@ -234,7 +234,9 @@ class Linter:
                 name = _first_name(test.node)
                 remedy = f"write {name} | {'bool' if test.name in ('true', 'false', 'boolean') else 'int'}"
                 where = self._find(r"(?<![.|\w])", name, test.lineno)
-                yield Problem(f'{name} is text in this file, never "{test.name}"', remedy, where=where)
+                yield Problem(
+                    f'{name} is text in this file, so the test "{test.name}" means nothing', remedy, where=where
+                )
 
     def _find(self, before: str, name: str, line: int) -> Position:
         """The first use of the name on `line`, after a match of `before`; Jinja gives only lines."""

@@ -58,7 +58,7 @@ _STYLES = {"national": PhoneNumberFormat.NATIONAL, "international": PhoneNumberF
 
 def not_a_country(written: str) -> str:
     """The error for what `country_code` doesn't know."""
-    return f"{quoted(written)} is not a country code; write two letters, such as SG"
+    return f"{quoted(written)} is not a country; write its code, such as SG, or its name"
 
 
 def normalise(raw: str, country: str | None = None) -> Number | Exclusion:

@@ -132,7 +132,7 @@ def review_replies(ledger: Ledger, accept: Sequence[str], dismiss: Sequence[str]
     options = ("--accept", "--dismiss")
     remedy = "`campaign optouts review` lists the replies that wait"
     problems = [
-        Problem(f"{option}: no reply {name} waits for review", remedy)
+        Problem(f"{option}: there is no reply {name} to review", remedy)
         for option, names in zip(options, chosen, strict=True)
         for name in names
         if name not in waiting

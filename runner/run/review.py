@@ -180,7 +180,7 @@ def _warnings(run: Run, slots: list[Slot]) -> list[str]:
     campaign, summary = run.campaign, run.summary
     found = list(summary.warnings)
     if to_review := review_words(count_waiting(run.ledger), run.name, run.run):
-        found.append(f"{to_review}; until then, their numbers are texted")
+        found.append(f"{to_review}; until you decide, campaigns text their numbers")
     if words := refusal(campaign, run.now):
         found.append(f"`campaign run` would not send now: {words}")
     end, last = end_of(slots, run.now), deadline(campaign.not_after, campaign, run.now)

@@ -128,7 +128,7 @@ _DECIMAL = "was saved as a decimal number; format the column as text and export 
 _TWO = "seems to be two numbers; write each number in a separate row"
 _EXTENSION = "has an extension; SMS can't be sent to extensions"
 _PLUS = "write it with + and the country code"
-_ERROR = "is a spreadsheet error; correct the cell there and export it again"
+_ERROR = "is a spreadsheet error; correct it in the spreadsheet and export it again"
 
 REFUSED = [
     # (as written, country, why it is not a number, in words; why it is here)

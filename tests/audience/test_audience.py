@@ -94,7 +94,7 @@ def test_the_countrys_column_comes_before_the_constant(tmp_path: Path) -> None:
         ("a", ""),
         ("b", ""),
         ("c", ""),
-        ("d", 'invalid_number: country: "Narnia" is not a country code; write two letters, such as SG'),
+        ("d", 'invalid_number: country: "Narnia" is not a country; write its code, such as SG, or its name'),
         ("e", ""),
     ] == verdicts(rows)
     assert ["SG", "GB", "SG"] == [row.country for row in rows[:3]]
@@ -300,8 +300,8 @@ def test_keys_that_are_one_key_for_people_are_warned_about(tmp_path: Path, dupli
     ]
     assert ["ann@example.com", "Ann@Example.com", "1001", "'1001"] == found, "each remains a recipient"
     assert [
-        "2 rows have the key of an earlier row in another spelling, such as other letter case (row 3 like row 2, "
-        "row 5 like row 4): is it the same person? Each of them is a recipient"
+        "2 rows have the key of an earlier row in another spelling, such as another letter case (row 3 like row 2, "
+        "row 5 like row 4); each is a separate recipient: if it is the same person, write the key in the same way"
     ] == warnings
 
 

@@ -35,13 +35,13 @@ def test_without_a_key_column_the_number_is_the_key() -> None:
 
 @pytest.mark.parametrize("key", ["NULL", "nan", "N/A", "-"])
 def test_a_word_for_a_missing_value_is_no_key(key: str) -> None:
-    words = f'id: "{key}" stands for a missing value, but the column is the key (recipients.key)'
+    words = f'id: "{key}" stands for a missing value; write the key (recipients.key) into the cell'
     assert f"missing_field: {words}" == judged(key, "+6591234567", key="id").verdict
     assert "" == judged(key, "+6591234567").verdict
 
 
 def test_an_error_value_is_no_key() -> None:
-    words = 'id: "#REF!" is a spreadsheet error; correct the cell there and export it again'
+    words = 'id: "#REF!" is a spreadsheet error; correct it in the spreadsheet and export it again'
     assert f"missing_field: {words}" == judged("#REF!", "+6591234567", key="id").verdict
 
 
@@ -52,12 +52,12 @@ NUMBERS = [
     (
         "91234567",
         "Narnia",
-        'invalid_number: country: "Narnia" is not a country code; write two letters, such as SG',
+        'invalid_number: country: "Narnia" is not a country; write its code, such as SG, or its name',
     ),
     (
         "91234567",
         "x" * 50,
-        f'invalid_number: country: "{"x" * 40}…" is not a country code; write two letters, such as SG',
+        f'invalid_number: country: "{"x" * 40}…" is not a country; write its code, such as SG, or its name',
     ),
     ("07700 900123", "gb", ""),
     ("91234567", "", ""),

@@ -303,7 +303,7 @@ def test_every_entry_counts(tmp_path: Path, content: str, words: str, key: str |
 
 def test_a_country_that_is_none(tmp_path: Path) -> None:
     path = written(tmp_path, "out.csv", "phone,land\n91234567,Narnia\n+6591234567,Narnia\n")
-    with pytest.raises(InputError, match=r'out\.csv:2:1: "Narnia" is not a country code'):
+    with pytest.raises(InputError, match=r'out\.csv:2:1: "Narnia" is not a country;'):
         Suppression([SuppressionList(path)], country_column="land")
 
 

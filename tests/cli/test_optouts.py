@@ -173,16 +173,16 @@ def test_a_reply_in_doubt_is_listed_and_decided(offline: Workplace) -> None:
     assert SECOND not in listed.stdout
     assert "2 replies wait for review; --accept ID opts the sender out" in " ".join(listed.stdout.split())
     assert (
-        "2 replies may be opt-outs; see `campaign optouts review`; until then, their numbers are texted"
+        "2 replies may be opt-outs; see `campaign optouts review`; until you decide, campaigns text their numbers"
         in (offline.here("plan", "hello.yaml", "--json").document["warnings"])
     )
     assert {"waiting", "accepted", "dismissed"} == set(offline.here("optouts", "review", "--json").document)
 
     decided = offline.here("optouts", "review", "--accept", "1", "--dismiss", "2", "--unmask", "--json").document
     assert {"accepted": [1], "dismissed": [2], "waiting": []} == decided
-    assert "no reply waits for review\n" == offline.here("optouts", "review").stdout
+    assert "no replies to review\n" == offline.here("optouts", "review").stdout
     load(offline, reply("cancel my 3pm appointment", "+6581230003"))
-    assert "no reply waits for review\n" == offline.here("optouts", "review").stdout
+    assert "no replies to review\n" == offline.here("optouts", "review").stdout
 
     assert 2 == offline.here("optouts", "list", "--json").document["opted_out"]
     assert "replied stop, accepted in a review" in offline.here("optouts", "show", SECOND).stdout
@@ -201,8 +201,8 @@ def test_all_that_wait_are_decided_at_once(offline: Workplace) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--accept", "7"), "--accept: no reply 7 waits for review; `campaign optouts review` lists the replies"),
-        (("--dismiss", "x"), "--dismiss: no reply x waits for review"),
+        (("--accept", "7"), "--accept: there is no reply 7 to review; `campaign optouts review` lists the replies"),
+        (("--dismiss", "x"), "--dismiss: there is no reply x to review"),
         (("--accept", "all", "--dismiss", "1"), "reply 1 is both accepted and dismissed; choose one of them"),
     ],
 )
@@ -231,7 +231,7 @@ def test_the_run_counts_the_replies_to_its_messages(campaign: Workplace) -> None
     assert 2 == campaign.here("status", "--json").document["replies_to_review"]
 
     purged = campaign.here("purge", "hello/main", "--yes")
-    words = "1 reply waits for review and loses its text: use `campaign optouts review` first"
+    words = "1 reply waits for review and loses its text; use `campaign optouts review` first"
     assert words in " ".join(f"{purged.stdout} {purged.stderr}".split())
     texts = [each["text"] for each in campaign.here("optouts", "review", "--json").document["waiting"]]
     assert {None, "the end"} == set(texts)

@@ -98,7 +98,9 @@ def test_a_part_that_grows_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = write_workbook(tmp_path / "a.xlsx", {"people": [["phone"], ["+6591234567"]]})
     with ZipFile(path, "a", ZIP_DEFLATED) as archive:
         archive.writestr("xl/sharedStrings.xml", b"<t>" + b"x" * (1 << 20))
-    with pytest.raises(InputError, match="more than 200 times as large when unpacked, so it is no list of recipients"):
+    with pytest.raises(
+        InputError, match="more than 200 times as large when unpacked, so it is not a list of recipients"
+    ):
         read_header(Source(path))
 
 
@@ -113,7 +115,9 @@ def test_an_archive_that_states_a_wrong_size(tmp_path: Path, monkeypatch: pytest
             archive.writestr(name, old.read(name))
         archive.writestr(part, b"<row/>" + b" " * (size - 6))
     path.write_bytes(path.read_bytes().replace(struct.pack("<I", size), struct.pack("<I", 60_000)))
-    with pytest.raises(InputError, match="more than 200 times as large when unpacked, so it is no list of recipients"):
+    with pytest.raises(
+        InputError, match="more than 200 times as large when unpacked, so it is not a list of recipients"
+    ):
         read_header(Source(path))
 
 
@@ -193,5 +197,5 @@ def test_a_parquet_file_with_a_huge_number_of_rows(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(parquet, "_SMALL_ROWS", 100_000)
     path = tmp_path / "a.parquet"
     pl.DataFrame({"phone": ["+6591234567"] * 400_000}).write_parquet(path)
-    with pytest.raises(InputError, match="has 400,000 rows that are almost all the same, so it is no list"):
+    with pytest.raises(InputError, match="has 400,000 rows that are almost all the same, so it is not a list"):
         read(path)

@@ -62,7 +62,7 @@ def test_an_empty_cell() -> None:
 
 def test_a_country_by_name() -> None:
     assert Number("+6591234567", "SG", "mobile") == normalise("91234567", "Singapore")
-    words = '"Narnia" is not a country code; write two letters, such as SG'
+    words = '"Narnia" is not a country; write its code, such as SG, or its name'
     assert Exclusion(ExclusionReason.INVALID_NUMBER, words) == normalise("91234567", "Narnia")
 
 

@@ -79,7 +79,7 @@ def test_every_number_that_cant_be_read_is_named() -> None:
 
 
 def test_a_country_that_is_none() -> None:
-    with pytest.raises(InputError, match='--country: "Narnia" is not a country code; write two letters'):
+    with pytest.raises(InputError, match='--country: "Narnia" is not a country; write its code'):
         read_numbers(["91234567"], "Narnia")
 
 
