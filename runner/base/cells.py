@@ -45,6 +45,21 @@ class TypedText(str):
         return TypedText, (str(self), self.kind)
 
 
+class CellNumber(Decimal):
+    """The number of a cell, which a text shows as the cell does: 19.90. What is calculated with it is a Decimal."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def written(value: object) -> str:
     """A value as people write it: true, 12.5, 0.0000001, 2026-12-01 10:00:00; the opposite of `value_of`."""
     if isinstance(value, bool):
@@ -54,6 +69,8 @@ def written(value: object) -> str:
         if "e" in shown or len(shown) > DIGITS + 1:
             shown = format(Decimal(f"{value:.{DIGITS}g}"), "f")
         return shown
+    if isinstance(value, CellNumber):
+        return value.text
     if isinstance(value, Decimal):
         shown = format(value, "f")
         return shown.rstrip("0").rstrip(".") if "." in shown else shown
@@ -63,7 +80,7 @@ def written(value: object) -> str:
 def value_of(text: str, kind: Kind | None) -> object:
     """The value of a cell that isn't empty; None is the kind of the cell itself.
 
-    A number is an int or a Decimal, a date a date or a datetime. What isn't of its kind stays text: "≈6591234600".
+    A number is an int or a CellNumber, a date a date or a datetime. What isn't of its kind stays text: "≈6591234600".
     """
     if kind is None:
         kind = text.kind if isinstance(text, TypedText) else Kind.TEXT
@@ -82,8 +99,8 @@ def value_of(text: str, kind: Kind | None) -> object:
     return text
 
 
-def _exact(text: str) -> Decimal:
+def _exact(text: str) -> CellNumber:
     """Raises ValueError for infinity, ArithmeticError for what is no number."""
-    if not (exact := Decimal(text)).is_finite():
+    if not (exact := CellNumber(text)).is_finite():
         raise ValueError(text)
     return exact

@@ -34,6 +34,8 @@ _MOST_REMARKS = 10
 _SUSPECTS = SPREADSHEET_ERRORS | NO_VALUES
 # What decoders write for bytes that are no character.
 _LOST = "\ufffd"
+# A number that was stored with too few digits, as the file reader marks it.
+_ROUNDED = re.compile(r"≈-?[0-9]{8,}")
 
 
 @dataclass(slots=True)
@@ -162,6 +164,8 @@ class Composer:
             return Exclusion(ExclusionReason.INVALID_TEXT, words)
         if not text.isascii() and not has_visible(text):
             return Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text has only invisible characters")
+        if "≈" in text and (rounded := _rounded(fields)):
+            return rounded
         encoded = self._encode(text, fields)
         if isinstance(encoded, Exclusion):
             return encoded
@@ -239,6 +243,15 @@ class Composer:
 
 def _change(cell: str, better: str) -> str:
     return f"{quoted(cell)} → {quoted(better)}"
+
+
+def _rounded(fields: Mapping[str, str]) -> Exclusion | None:
+    """A number whose last digits are lost would be a wrong one, so the row gets no text with it."""
+    for column, cell in fields.items():
+        if _ROUNDED.fullmatch(cell):
+            words = f"{column}: {quoted(cell)} has lost its last digits; store the column as text and export it again"
+            return Exclusion(ExclusionReason.UNREADABLE_ROW, words)
+    return None
 
 
 def _error_value(values: Mapping[str, str], columns: Mapping[str, str]) -> Exclusion | None:

@@ -56,6 +56,14 @@ def remarks(source: str, *, repair: bool = False, **fields: str) -> list[tuple[s
     return [(one.kind, f"{one.subject} from {one.source}") for one in found.remarks if one.kind in kinds]
 
 
+def test_a_number_that_was_rounded_is_not_sent() -> None:
+    composer = Composer(compile_template("Card {{ card }}, {{ how }}", "t"))
+    found = composed_row(composer, {"card": "≈6591234567890123", "how": "≈ 5 km"})
+    words = 'card: "≈6591234567890123" has lost its last digits; store the column as text and export it again'
+    assert Exclusion(ExclusionReason.UNREADABLE_ROW, words) == found
+    assert isinstance(composed_row(composer, {"card": "65", "how": "≈100"}), Text)
+
+
 @pytest.mark.parametrize("cell", ["NULL", "null", "NaN", "nan", "None", "N/A", "-", ".", "[object Object]", "—"])
 def test_words_for_a_missing_value_that_the_text_shows(cell: str) -> None:
     expected = [("no_value", f'"{cell}" from the column a')]

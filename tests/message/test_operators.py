@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from runner.base.cells import Kind, TypedText, value_of, written
+from runner.base.cells import CellNumber, Kind, TypedText, value_of, written
 from runner.base.errors import InputError
 from runner.message.template import MistakeError, RenderError, compile_template
 
@@ -197,12 +197,19 @@ def test_a_default_for_what_is_no_number() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [True, False, 12, Decimal("19.9"), -5, dt.date(2026, 12, 1), dt.datetime.fromisoformat("2026-12-01T18:30"),
+    [True, False, 12, CellNumber("19.9"), -5, dt.date(2026, 12, 1), dt.datetime.fromisoformat("2026-12-01T18:30"),
      dt.datetime(2026, 12, 1, 18, 30, tzinfo=dt.UTC)],
 )  # fmt: skip
 def test_a_cell_keeps_its_value(value: object) -> None:
     kind = Kind.BOOLEAN if isinstance(value, bool) else Kind.DATE if isinstance(value, dt.date) else Kind.NUMBER
     assert (value, type(value)) == (found := value_of(written(value), kind), type(found))
+
+
+def test_a_number_is_shown_as_its_cell_shows_it() -> None:
+    """Also in a template that decides or calculates; what is calculated has no zeros at its end."""
+    source = '{% if sum > 5 %}{{ sum }} {{ sum ~ "" }} {{ sum | replace(".", ",") }} {{ sum * 2 }}{% endif %}'
+    template = compile_template(source, "t")
+    assert "19.90 19.90 19,90 39.8" == template.render({"sum": "19.90"}, {"sum": Kind.NUMBER})
 
 
 @pytest.mark.parametrize("text", ["≈6591234600", "inf", "nan", "1e999999999", "soon"])
