@@ -19,7 +19,7 @@ from runner.base.errors import InputError, Position, Problem
 from runner.base.text import folded, joined, quoted, quoted_names
 from runner.base.wording import counted
 from runner.files import reader
-from runner.files.columns import PHONE_NAMES, bare, find_column, phone_columns
+from runner.files.columns import PHONE_NAMES, bare, find_column, no_header_remedy, phone_columns
 from runner.files.formats import Format, identify, unchanged
 from runner.files.source import Cells, Source, UnreadableRow
 from runner.numbers.digits import folded_key, why_no_key
@@ -338,7 +338,8 @@ def _lone_column(file: str, name: str, key: str | None, country: str | None, pro
         digits = sum(map(str.isdecimal, name))
         return _Columns(phones=(0,), has_header=digits <= _MOST_DIGITS_OF_A_NAME, is_named=False)
     if folded(name) != folded(key):
-        remedy = f'rename it to phone or {key}, or write {{file: {file}, phone: "{name}"}}'
+        rename = f'rename it to phone or {key}, or write {{file: {file}, phone: "{name}"}}'
+        remedy = no_header_remedy([name]) or rename
         problems.append(Problem(f'the only column, "{name}", may have phone numbers or values of {key}', remedy))
     return _Columns(key=0)
 

@@ -72,7 +72,7 @@ class Table:
         self.names = Header(names, left_out, {name: _kind(dtype) for name, dtype in types.items()})
         self.remarks = naming_remarks(path.name, in_file, names)
         used = {*self.single} if source.used is None else source.used
-        if ignored := {name: kind for name, kind in left_out.items() if name not in used}:
+        if ignored := {name: kind for name, kind in left_out.items() if name not in types}:
             which = ", ".join(f'"{name}" ({kind})' for name, kind in ignored.items())
             self.remarks.append(f"{path.name}: columns of types that can't be used are ignored: {which}")
         self._used = [name for name in names if name in used]

@@ -35,7 +35,7 @@ _SUSPECTS = SPREADSHEET_ERRORS | NO_VALUES
 # What decoders write for bytes that are no character.
 _LOST = "\ufffd"
 # A number that was stored with too few digits, as the file reader marks it.
-_ROUNDED = re.compile(r"≈-?[0-9]{8,}")
+_ROUNDED = re.compile(r"≈-?(?:[0-9]{8,}|[0-9.]+e\+?[0-9]+)")
 
 
 @dataclass(slots=True)

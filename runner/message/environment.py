@@ -155,6 +155,8 @@ def _no_text(name: str, test: Callable[..., object], value: object, *given: obje
     if isinstance(value, str):
         wanted = "bool" if name in ("true", "false", "boolean") else "int"
         raise filters.FilterError(f'{quoted(value)} is text, so the test "{name}" means nothing; write | {wanted}')
+    if name in ("true", "false") and isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        raise filters.FilterError(f'{value} is a number, so the test "{name}" means nothing; write | bool')
     return test(value, *given)
 
 
@@ -202,7 +204,8 @@ def environment(phone_format: PhoneFormat | None = None, zone: str | None = None
     for_empty = ("default", "d")
     jinja.filters = {n: function if n in for_empty else _guarded(n, function) for n, function in allowed.items()}
     jinja.compared = partial(compared, zone)
-    tests: dict[str, Any] = {**jinja.tests}
+    # Two cells with the same value aren't the same object.
+    tests: dict[str, Any] = {name: test for name, test in jinja.tests.items() if name != "sameas"}
     tests |= {name: partial(_no_text, name, tests[name]) for name in NO_TESTS_OF_TEXT}
     tests |= {name: partial(_compares, jinja.compared, word) for name, word in _COMPARISONS.items()}
     jinja.tests = tests

@@ -57,6 +57,10 @@ def tested(value: object, name: str, is_shown: bool) -> object:
     return value
 
 
+# Also in another script, and in 15% or $5.
+_DIGIT = re.compile(r"\d")
+
+
 def compared(zone: str | None, left: object, *chain: object) -> bool:
     """Whether a chain of comparisons is true: `1 < n <= 3` is (1, "lt", n, "lteq", 3).
 
@@ -148,9 +152,10 @@ def calculated(word: str, left: object, right: object) -> object:
     if type(left) is int and type(right) is int:
         return _OPERATORS[word](left, right)
     texts = [value for value in (left, right) if isinstance(value, str)]
-    # "+" joins texts, and "%" fills a text in.
+    # "+" joins texts, "%" fills a text in, and "*" repeats one: a line of hyphens, but never 15%.
     meant = [left] if word == "%" and isinstance(left, str) else texts
-    if texts and (word not in "+*%" or all(_NUMBER.fullmatch(text) for text in meant)):
+    is_number = any(map(_DIGIT.search, texts)) if word == "*" else all(map(_NUMBER.fullmatch, meant))
+    if texts and (word not in "+*%" or is_number):
         joins = " to calculate, or ~ to join texts" if word == "+" else ""
         raise FilterError(f"{quoted(texts[0])} is text, and {word} needs numbers; write | int or | float{joins}")
     if word == "+" and len(texts) == 1:

@@ -61,6 +61,7 @@ def test_a_number_that_was_rounded_is_not_sent() -> None:
     found = composed_row(composer, {"card": "≈6591234567890123", "how": "≈ 5 km"})
     words = 'card: "≈6591234567890123" has lost its last digits; store the column as text and export it again'
     assert Exclusion(ExclusionReason.UNREADABLE_ROW, words) == found
+    assert isinstance(composed_row(composer, {"card": "≈1e+21", "how": ""}), Exclusion)
     assert isinstance(composed_row(composer, {"card": "65", "how": "≈100"}), Text)
 
 

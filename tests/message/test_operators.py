@@ -152,6 +152,8 @@ FAILS = [
     ("{% if 5 in n %}{% endif %}", "the number 5 can't be in a text"),
     ("{% if n is odd %}{% endif %}", '"9" is text, so the test "odd" means nothing; write | int'),
     ("{{ n * 2 }}", '"9" is text, and * needs numbers; write | int'),
+    ("{{ (n ~ '%') * 2 }}", '"9%" is text, and * needs numbers; write | int'),
+    ("{% if n|int is true %}a{% endif %}", '9 is a number, so the test "true" means nothing; write | bool'),
     ("{{ n + m }}", "to calculate, or ~ to join texts"),
     ("{{ n % 2 }}", '"9" is text, and % needs numbers; write | int'),
     ("{{ n - 1 }}", '"9" is text, and - needs numbers; write | int'),
