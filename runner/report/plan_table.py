@@ -1,7 +1,7 @@
 """The plan as a table for people, from `campaign plan --out`: CSV, spreadsheet or Parquet."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -11,6 +11,8 @@ import polars as pl
 from runner.base.errors import InputError
 from runner.base.files import replacing, unwritable
 from runner.base.text import defused_column
+from runner.files.reader import read_header
+from runner.files.source import Source
 from runner.plan.parquet import frame_writer
 from runner.plan.planner import Also
 from runner.report.masking import masked_detail
@@ -30,6 +32,16 @@ def check_format(path: Path) -> None:
     if path.suffix.lower() not in _FORMATS:
         what = f"--out: {path} doesn't end in .csv, .xlsx or .parquet"
         raise InputError.of(what, "choose the format with the ending, such as plan.csv")
+
+
+def refuse_other_file(path: Path) -> None:
+    """Raise InputError if the path has a file that isn't such a table: it may be a recipient file."""
+    if not path.exists():
+        return
+    with suppress(InputError):
+        if read_header(Source(path)) == [*SCHEMA]:
+            return
+    raise InputError.of(f"--out: {path} exists and is no plan table", "name a new file, or delete this one")
 
 
 @contextmanager

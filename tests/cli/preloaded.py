@@ -72,7 +72,8 @@ if sys.platform == "linux":
         theirs.set_inheritable(True)
         os.posix_spawn(
             sys.executable,
-            [sys.executable, "-P", "-c", SERVER, str(theirs.fileno()), *LOADED],
+            # Python 3.12 warns of forks beside threads; see SERVER.
+            [sys.executable, "-P", "-W", "ignore::DeprecationWarning", "-c", SERVER, str(theirs.fileno()), *LOADED],
             {"PATH": os.environ["PATH"]},
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
         )

@@ -111,6 +111,19 @@ def test_no_file_of_the_campaign_is_replaced(place: Workplace, name: str, words:
     assert ROWS == (place.folder / "people.csv").read_text()
 
 
+@pytest.mark.parametrize("name", ["table.csv", "table.xlsx", "table.parquet"])
+def test_only_an_earlier_table_is_replaced(place: Workplace, name: str) -> None:
+    """Another campaign's recipients would be gone."""
+    path = place.folder / name
+    path.write_text("phone\n+6581230001\n")
+    done = place.here("plan", "hello.yaml", "--out", name)
+    assert (2, True) == (done.exit_code, f"--out: {name} exists and is no plan table; name a new file" in done.stderr)
+    assert "phone\n+6581230001\n" == path.read_text()
+    path.unlink()
+    written(place, name)
+    written(place, name)
+
+
 def test_a_failed_plan_leaves_the_earlier_table(place: Workplace) -> None:
     path = written(place, "table.csv")
     before = path.read_bytes()
