@@ -5,6 +5,7 @@ and 0.3 s with it (`time campaign plan`). Arguments, folder, environment, standa
 are as after a start. Tests of loading itself, and of variables that Python reads at its start, need a real one.
 """
 
+import atexit
 import ctypes
 import functools
 import json
@@ -78,6 +79,7 @@ if sys.platform == "linux":
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
         )
         theirs.close()
+        atexit.register(ours.close)
         return ours
 
     class Command(subprocess.Popen[Any]):
