@@ -141,6 +141,6 @@ LedgerMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=
 # On Python 3.13, beside other tests, one connection is sometimes found unclosed here. Its cause isn't known yet.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 class TestLedgerMachine(LedgerMachine.TestCase):  # type: ignore[misc,valid-type]
-    def tearDown(self) -> None:  # noqa: N802 - unittest's name
+    def tearDown(self) -> None:
         super().tearDown()
         gc.collect()  # so that no later test is blamed
