@@ -1,4 +1,4 @@
-"""Cells that stand for nothing: error values of spreadsheets, and words such as NULL. Pure."""
+"""Cells without the value that they should have: spreadsheet errors, words such as NULL, rounded numbers. Pure."""
 
 # What is read from a spreadsheet for a formula that was never calculated.
 UNCALCULATED = "#UNCALCULATED!"
@@ -29,6 +29,11 @@ NO_VALUES = frozenset({
     "k.A.", "undefined", "Undefined", "UNDEFINED", "[object Object]", "(blank)", "(empty)", "(none)", "(not set)",
     "-", "--", "---", "–", "—", ".", "..", "...", "…", "?", "??", "???",
 })  # fmt: skip
+
+
+# The readers put this before a number that the file stores inexactly, such as a 32-bit float.
+ROUNDED = "≈"
+WHY_ROUNDED = "was stored with too few digits and is rounded; store the column as text and export it again"
 
 
 def error_in_words(cell: str) -> str | None:

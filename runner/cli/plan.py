@@ -68,7 +68,7 @@ def command(
     from runner.run.review import review
 
     if out:
-        from runner.report.plan_table import check_format, plan_table, refuse_other_file
+        from runner.report.plan_table import check_format, plan_table
 
         check_format(out)
     output_format = OutputFormat.JSON if as_json else output_format
@@ -85,7 +85,6 @@ def command(
         masking.template = run.inputs.composer.template.origins.own_text
         if out:
             refuse_input(run, out)
-            refuse_other_file(out)
             with plan_table(out, mask=run.campaign.report.mask) as also:
                 make_plan(run, also)
         else:

@@ -75,9 +75,13 @@ class _Section:
         decimals = [token.kind for token in after or () if token.kind in _DIGITS][:_MOST_DECIMALS]
         self.needed = max((place for place, kind in enumerate(decimals, 1) if kind == "0"), default=0)
         self.unit = Decimal(1).scaleb(-len(decimals))
-        # Only a number, perhaps with commas.
+        # Only a number, perhaps with commas. Groups of zeros are a code: 0000 0000.
+        digits = self.tokens[places[0] : places[-1]] if places else []
+        is_code = {token.kind for token in digits} == {"0", "text"}
         texts = "".join(token.text for token in self.tokens if token.kind in ("text", "%", "currency"))
-        self.is_plain = self.has_digits and not self.is_whole and not texts.strip(" -()" if has_sign else " ")
+        self.is_plain = (
+            self.has_digits and not self.is_whole and not is_code and not texts.strip(" -()" if has_sign else " ")
+        )
 
     def parts(self, number: Decimal) -> tuple[str, str]:
         """The digits of a positive number before and after the point, without leading zeros."""
@@ -98,7 +102,7 @@ class NumberFormat:
         self._has_conditions = any(section.condition for section in self._numbers)
 
     def shown(self, value: object) -> str | None:
-        """The value as the sheet shows it; None if the format doesn't apply to it, or shows nothing."""
+        """The value as the sheet shows it, "" if it hides it; None if the format doesn't apply to it."""
         if isinstance(value, str):
             return _text(self._sections[-1], value) if len(self._sections) in (1, 4) else None
         if self._is_time:
@@ -107,7 +111,7 @@ class NumberFormat:
             return None
         number = Decimal(f"{value:.15g}")
         section = self._section(number)
-        return _number(section, abs(number), "-" if number < 0 and not section.has_sign else "") or None
+        return _number(section, abs(number), "-" if number < 0 and not section.has_sign else "")
 
     def text(self, value: object) -> str | None:
         """The value for a text: as in `shown`, but an amount of money or a plain number without a currency and commas.

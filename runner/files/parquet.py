@@ -11,6 +11,7 @@ import polars as pl
 from runner.base import interrupts
 from runner.base.cells import DIGITS, Kind, written
 from runner.base.errors import InputError, Problem, is_panic
+from runner.base.placeholders import ROUNDED
 from runner.files.columns import Header, name_columns, naming_remarks
 from runner.files.condition import Condition
 from runner.files.source import NULL, Batch, Cells, Source, UnreadableRow
@@ -265,7 +266,7 @@ def _as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         whole = column == column.floor()
         exact = column.abs() <= _EXACT.get(str(dtype), 0)
         digits = pl.when(whole & exact).then(column).cast(pl.Int64).cast(pl.String)
-        rounded = pl.when(whole & ~exact).then(pl.lit("≈") + filled.cast(pl.String).str.strip_suffix(".0"))
+        rounded = pl.when(whole & ~exact).then(pl.lit(ROUNDED) + filled.cast(pl.String).str.strip_suffix(".0"))
         return pl.coalesce(digits, rounded, filled.map_batches(_without_noise, pl.String))
     if dtype == pl.Datetime:
         zone = "%:z" if getattr(dtype, "time_zone", None) else ""

@@ -18,7 +18,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 from runner.base import interrupts
 from runner.base.cells import DIGITS, Kind, TypedText, written
 from runner.base.errors import InputError, Problem, is_panic
-from runner.base.placeholders import error_in_words
+from runner.base.placeholders import ROUNDED, error_in_words
 from runner.base.text import closest, quoted_names
 from runner.base.wording import counted
 from runner.files.columns import blank_rows_remark, without_blank_end
@@ -135,7 +135,7 @@ def _text(value: _Value) -> str:
         return TypedText(written(value), Kind.BOOLEAN)
     if isinstance(value, int | float):
         if value == int(value):
-            return TypedText(str(int(value)), Kind.NUMBER) if abs(value) < _EXACT else f"≈{int(value)}"
+            return TypedText(str(int(value)), Kind.NUMBER) if abs(value) < _EXACT else f"{ROUNDED}{int(value)}"
         return TypedText(format(Decimal(f"{value:.{DIGITS}g}"), "f"), Kind.NUMBER)
     if isinstance(value, dt.timedelta):
         minutes, seconds = divmod(round(value.total_seconds()), 60)

@@ -9,7 +9,7 @@ from runner.base.cells import Kind, Kinds
 from runner.base.errors import InputError, Problem
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import MAX_SEGMENTS, Encoding, Remark, RemarkKind, Text
-from runner.base.placeholders import NO_VALUES, SPREADSHEET_ERRORS, error_in_words
+from runner.base.placeholders import NO_VALUES, ROUNDED, SPREADSHEET_ERRORS, WHY_ROUNDED, error_in_words
 from runner.base.text import folded, quoted
 from runner.message.environment import MAX_LENGTH, EmptyFieldError
 from runner.message.garbled import may_be_garbled, mended
@@ -35,7 +35,7 @@ _SUSPECTS = SPREADSHEET_ERRORS | NO_VALUES
 # What decoders write for bytes that are no character.
 _LOST = "\ufffd"
 # A number that was stored with too few digits, as the file reader marks it.
-_ROUNDED = re.compile(r"≈-?(?:[0-9]{8,}|[0-9.]+e\+?[0-9]+)")
+_ROUNDED = re.compile(rf"{ROUNDED}-?(?:[0-9]{{8,}}|[0-9.]+e\+?[0-9]+)")
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ class Composer:
             return Exclusion(ExclusionReason.INVALID_TEXT, words)
         if not text.isascii() and not has_visible(text):
             return Exclusion(ExclusionReason.EMPTY_MESSAGE, "the text has only invisible characters")
-        if "≈" in text and (rounded := _rounded(fields)):
+        if ROUNDED in text and (rounded := _rounded(fields)):
             return rounded
         encoded = self._encode(text, fields)
         if isinstance(encoded, Exclusion):
@@ -249,8 +249,7 @@ def _rounded(fields: Mapping[str, str]) -> Exclusion | None:
     """A number whose last digits are lost would be a wrong one, so the row gets no text with it."""
     for column, cell in fields.items():
         if _ROUNDED.fullmatch(cell):
-            words = f"{column}: {quoted(cell)} has lost its last digits; store the column as text and export it again"
-            return Exclusion(ExclusionReason.UNREADABLE_ROW, words)
+            return Exclusion(ExclusionReason.UNREADABLE_ROW, f"{column}: {quoted(cell)} {WHY_ROUNDED}")
     return None
 
 

@@ -25,6 +25,8 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 ORDERS = frozenset({"lt", "lteq", "gt", "gteq"})
 _NUMBER = re.compile(r"\s*[-+]?[0-9][0-9.,]*\s*")
+# Also in another script, and in 15% or $5.
+_DIGIT = re.compile(r"\d")
 _DIGITS_FIRST = re.compile(r"\s*[-+]?[0-9]")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}")
 _ZERO = re.compile(r"[-+]?0+([.,]0+)?")
@@ -55,10 +57,6 @@ def tested(value: object, name: str, is_shown: bool) -> object:
         if text == "false" or _ZERO.fullmatch(text) or (not is_shown and (text in NO or text in _NOTHING)):
             raise TextAsTruthError(name, value)
     return value
-
-
-# Also in another script, and in 15% or $5.
-_DIGIT = re.compile(r"\d")
 
 
 def compared(zone: str | None, left: object, *chain: object) -> bool:

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from runner.base.placeholders import SPREADSHEET_ERRORS
+from runner.base.placeholders import ROUNDED, SPREADSHEET_ERRORS, WHY_ROUNDED
 from runner.base.text import INVISIBLE, quoted
 
 
@@ -64,9 +64,6 @@ _WHOLE = re.compile(r"\A(\+?[0-9]+)\.0+\Z")
 _SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2}")
 # A separator before zeros only, or before one or two digits after a whole number: 91234567.00, 6591234567.5
 _DECIMAL = re.compile(r"[^.,]*[0-9] *[.,][ 0]+|\+?[0-9]{7,}[.,][0-9]{1,2}")
-# The readers put this before a number that the file stores inexactly, such as a 32-bit float.
-_ROUNDED = "≈"
-_WHY_ROUNDED = "was stored with too few digits and is rounded; store the column as text and export it again"
 _TWO_RUNS = re.compile(r"[0-9]{7,}[^0-9]+[0-9]{7,}")
 _WHY_ERROR = "is a spreadsheet error; correct it in the spreadsheet and export it again"
 _WHY_TWO = "seems to be two numbers; write each number in a separate row"
@@ -76,7 +73,7 @@ _WHY_SHORTENED = f"was shortened by a spreadsheet, and digits are lost; {_AS_TEX
 _WHY_NOT = {
     r"\A[+-]? *[0-9][0-9 ]*[.,]?[0-9 ]*E[+-]?[0-9 ]+\Z": _WHY_SHORTENED,
     rf"\A(?:{_DECIMAL.pattern})\Z": f"was saved as a decimal number; {_AS_TEXT}",
-    rf"\A{_ROUNDED}": _WHY_ROUNDED,
+    rf"\A{ROUNDED}": WHY_ROUNDED,
     r"\A-": "starts with a minus sign",
     r"\A(?:#|Err:)": _WHY_ERROR,
     _TWO_RUNS.pattern: _WHY_TWO,
@@ -114,8 +111,8 @@ def why_no_key(cell: str) -> str | None:
     """Why a cell can't be a key: the last digits of its number are lost, or it is an error value. None if it can."""
     if cell in SPREADSHEET_ERRORS:
         return f"{quoted(cell)} {_WHY_ERROR}"
-    if cell.startswith(_ROUNDED):
-        return f"{quoted(cell)} {_WHY_ROUNDED}"
+    if cell.startswith(ROUNDED):
+        return f"{quoted(cell)} {WHY_ROUNDED}"
     return f"{quoted(cell)} {_WHY_SHORTENED}" if "+" in cell and _SHORTENED.fullmatch(cell) else None
 
 

@@ -67,13 +67,16 @@ class Remaining:
 
 
 def refuse_input(run: Run, path: Path) -> None:
-    """Raise InputError if `--out` would replace a file of the campaign or of the run."""
+    """Raise InputError if `--out` would replace a file of the campaign or the run, or another that is no plan table."""
+    from runner.report.plan_table import refuse_other_file
+
     inputs, campaign = run.inputs, run.campaign
     read = [inputs.file.path, inputs.audience.source.path, *(listed.path for listed in inputs.audience.suppress)]
     read += [one for one in (campaign.message.template, campaign.prices, ledger_path(run.paths.ledger)) if one]
     is_own = path.resolve().parent == run.paths.folder.resolve()
     if is_own or any(path.exists() and path.samefile(one) for one in read if one.exists()):
         raise InputError.of(f"--out: {path} belongs to the campaign or the run", "name another file")
+    refuse_other_file(path)
 
 
 def make_plan(run: Run, also: Also | None = None) -> PlanSummary:

@@ -7,6 +7,7 @@ import pytest
 from runner.base.errors import InputError
 from runner.base.exclusions import Exclusion, ExclusionReason
 from runner.base.messages import Encoding, Remark, RemarkKind, Text
+from runner.base.placeholders import WHY_ROUNDED
 from runner.message.compose import Composer, column_of, field_names
 from runner.message.template import compile_template
 from tests.message.composing import composed_row
@@ -59,7 +60,7 @@ def remarks(source: str, *, repair: bool = False, **fields: str) -> list[tuple[s
 def test_a_number_that_was_rounded_is_not_sent() -> None:
     composer = Composer(compile_template("Card {{ card }}, {{ how }}", "t"))
     found = composed_row(composer, {"card": "≈6591234567890123", "how": "≈ 5 km"})
-    words = 'card: "≈6591234567890123" has lost its last digits; store the column as text and export it again'
+    words = f'card: "≈6591234567890123" {WHY_ROUNDED}'
     assert Exclusion(ExclusionReason.UNREADABLE_ROW, words) == found
     assert isinstance(composed_row(composer, {"card": "≈1e+21", "how": ""}), Exclusion)
     assert isinstance(composed_row(composer, {"card": "65", "how": "≈100"}), Text)
