@@ -23,6 +23,7 @@ _KEPT = "|".join((
     r"\b(?:[0-9a-f]{64}|(?=[0-9]*[a-f])[0-9a-f]{12,63})\b",  # fingerprints, also their first digits
     r"(?<=  plan )[0-9a-f]{12}\b|(?<=, not )[0-9a-f]{12}\b",  # and if those are decimal
     r"(?<=--approve )\S+|(?<=--run )\S+|(?<=--limit )\d+",  # commands to copy
+    r"(?<![\w.,+-])\d{1,6}\.\.\d{1,6}(?![\w.])",  # ranges: 1000..5000
     r"(?<=quote error ID )\S+",  # in any form: support asks for it
     rf"(?<=://){_IP}(?::\d+)?|(?<![\w.+-]){_IP}:\d{{2,5}}\b",
     # names with a date, a week or a month: hello/20261201, sale8/2026-12-01, sale888/2026-W49, sale8/2026-12

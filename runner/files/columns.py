@@ -128,6 +128,10 @@ def find_phone_column(header: Sequence[str], wanted: str | None = None) -> str |
             f"several columns could have the phone numbers: {quoted_names(found)}", "choose one with recipients.phone"
         )
     remedy = f"name the column with the phone numbers in recipients.phone; the columns are {quoted_names(header)}"
+    if len(header) == 1:
+        remedy = (
+            f"the first row has only {quoted_names(header)}; delete the rows above the column names, or name it phone"
+        )
     return Problem(f"no column is named {joined(PHONE_NAMES, 'or')}", no_header_remedy(header) or remedy)
 
 

@@ -355,7 +355,11 @@ class _Findings:
         if isinstance(found, str):
             return found
         what = f"{found.what} in {file or self._campaign.recipients.file}"
-        self.problems.append(self._file.problem(path, what, found.remedy))
+        problem = self._file.problem(path, what, found.remedy)
+        if problem.path not in (
+            other.path for other in self.problems
+        ):  # else the name only stands in for a missing one
+            self.problems.append(problem)
         return None
 
 

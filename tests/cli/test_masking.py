@@ -102,6 +102,7 @@ def test_what_is_no_number_stays(kind: str, data: st.DataObject) -> None:
         "hello/20261201: 3 accepted",
         "continues f28/2026-12-01, not `f28/2026-12`; f2888/2026-W49 is unfinished; sale-7_2026-12-01",
         "31.12.2026 at 09:30:15, 12/31/2026",
+        'is empty; write "rows: 1000..5000", or remove the key',
         "segments  201  GSM7 201 · 201 with 1 segment",
         "segments  1,234,567  GSM7 1,200,000 · UCS2 34,567 · 1,234,567 with 1 segment",
         "provider error codes: 1002 300, 1003 1,234, 1008 4",

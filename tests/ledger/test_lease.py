@@ -27,6 +27,22 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def all_released(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Release the leases of "dead" processes too: their threads would open the closed ledger again, in another test."""
+    acquired: list[Lease] = []
+    acquire = Lease.acquire
+
+    def noted(self: Lease) -> float | None:
+        acquired.append(self)
+        return acquire(self)
+
+    monkeypatch.setattr(Lease, "acquire", noted)
+    yield
+    for each in acquired:
+        each.release()
+
+
 def lease(ledger: Ledger, time: Time, host: str) -> Lease:
     return Lease(ledger.engine, 1, host=host, wall=lambda: time.now, monotonic=lambda: time.now - 999_000)
 
