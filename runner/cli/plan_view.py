@@ -104,8 +104,8 @@ def lines_of(review: "Review") -> Iterator[Line]:
     # countries follow below.
     yield Line("to send", f"{summary.to_send:,}", "" if summary.costs.prices else listed_counts(countries))
     if summary.by_phone:
-        words = listed_counts((column, summary.by_phone[column]) for column in review.run.inputs.audience.phones)
-        yield Line("", "", f"numbers from {words}", is_part=True)
+        for column in review.run.inputs.audience.phones:
+            yield Line("", f"{summary.by_phone[column]:,}", f"with the number in {column}", is_part=True)
     if summary.repaired:
         words = "with a repaired number; the column detail of the results says how"
         yield Line("", f"{summary.repaired:,}", words, is_part=True)

@@ -257,5 +257,5 @@ def test_nobody_who_opted_out_is_texted_however_it_is_written(campaign: Workplac
 
     assert 0 == done.exit_code, done.stderr
     assert {"+6581230005": 1, "+6581230006": 1} == provider.sent
-    assert "numbers from mobile 1, second 1" in " ".join(done.stdout.split())
+    assert "1 with the number in mobile 1 with the number in second" in " ".join(done.stdout.split())
     assert "keys.csv: 1 row excluded by a key in another spelling" in " ".join(done.stdout.split())
